@@ -1,0 +1,1 @@
+"""The language everyone speaks (`contract`) and the brokers that carry it."""

@@ -1,0 +1,1 @@
+"""What edge, api and dashboards share: pure, and it imports nothing of ours."""
