@@ -1,0 +1,1 @@
+"""A whole node on one machine: its settings, its three replayed stations, and the processes of the Procfile."""
