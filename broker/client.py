@@ -13,6 +13,8 @@ from typing import Any
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+__all__ = ["KEEPALIVE_S", "MAX_INFLIGHT", "RECONNECT_S", "Client", "Login", "new_client"]
+
 KEEPALIVE_S = 20
 """A half-open connection is noticed by both sides after about one and a half of these."""
 

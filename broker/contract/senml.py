@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from broker.contract.errors import ContractError, Reason
 from broker.contract.ids import SENSOR
 from broker.contract.messages import Record
-from broker.contract.quantities import CONVERSIONS, QUANTITIES
+from broker.contract.quantities import CONVERSIONS, QUANTITIES, Quantity
 
 RELATIVE_BELOW_S = 2.0**28
 """A time below this is relative to now (RFC 8428 section 4.5.3)."""
 
 MAIN = "main"
 """The sensor of a record whose name is a quantity alone."""
+
+LONGEST_NAME = 96
+"""Characters above which a name is not even looked at, so that a stranger's names cannot fill the memory."""
 
 _NAME = re.compile(rf"(?:(?P<sensor>{SENSOR})/)?(?P<quantity>[a-z0-9_]{{1,32}})")
 
@@ -113,14 +117,22 @@ def resolve(records: Iterable[Record], received_ms: int) -> Iterator[Reading | R
             yield Refusal(index, error.reason, error.detail)
 
 
+@lru_cache(maxsize=65_536)
+def named(name: str) -> tuple[str, Quantity] | None:
+    """The sensor and quantity that a SenML name stands for, None when it is none of the contract's."""
+    match = _NAME.fullmatch(name)
+    quantity = QUANTITIES.get(match["quantity"]) if match else None
+    return None if match is None or quantity is None else (match["sensor"] or MAIN, quantity)
+
+
 def _reading(
     record: Record, base_name: str, base_time: float, base_unit: str | None, base_value: float, received_ms: int
 ) -> Reading:
     name = base_name + (record.n or "")
-    match = _NAME.fullmatch(name)
-    quantity = QUANTITIES.get(match["quantity"]) if match else None
-    if match is None or quantity is None:
+    known = named(name) if len(name) <= LONGEST_NAME else None
+    if known is None:
         raise ContractError(Reason.UNKNOWN_QUANTITY, f"{name[:80]!r} is no [sensor/]quantity of the contract")
+    sensor, quantity = known
     if record.v is None:
         raise ContractError(Reason.NOT_A_NUMBER, f"{name}: a reading has a numeric v")
     value = record.v + base_value
@@ -131,11 +143,11 @@ def _reading(
             raise ContractError(Reason.WRONG_UNIT, f"{name}: {unit[:16]!r} where {quantity.unit!r} is stored")
         value = value * conversion[0] + conversion[1]
     at_s = base_time + (record.t or 0.0)
-    if not (math.isfinite(value) and math.isfinite(at_s)):
+    if not (math.isfinite(value) and math.isfinite(at_s * 1000)):
         raise ContractError(Reason.NOT_A_NUMBER, f"{name}: value and time are finite numbers")
     at_ms = round(at_s * 1000) + (received_ms if at_s < RELATIVE_BELOW_S else 0)
     interval_ms = round(record.ut * 1000) if record.ut is not None and 0 < record.ut < RELATIVE_BELOW_S else 0
-    return Reading(match["sensor"] or MAIN, quantity.name, at_ms, value, interval_ms)
+    return Reading(sensor, quantity.name, at_ms, value, interval_ms)
 
 
 def _only_base(record: Record) -> bool:

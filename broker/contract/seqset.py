@@ -34,13 +34,22 @@ class SeqSet:
         """Put every number from `first` to `last` in, both included. Raises ValueError when last < first."""
         if last < first:
             raise ValueError(f"a range runs upwards, not from {first} to {last}")
-        low = bisect_right(self._last, first - 2)
-        high = bisect_right(self._first, last + 1)
-        if low < high:
-            first = min(first, self._first[low])
-            last = max(last, self._last[high - 1])
+        low, high = self._touched(first, last)
+        first, last = self.joined(first, last)
         self._first[low:high] = [first]
         self._last[low:high] = [last]
+
+    def joined(self, first: int, last: int) -> Range:
+        """The range that `first` to `last` would be part of once it is put in; nothing is put in."""
+        low, high = self._touched(first, last)
+        if low == high:
+            return first, last
+        return min(first, self._first[low]), max(last, self._last[high - 1])
+
+    @property
+    def highest(self) -> int:
+        """The highest number held, 0 when there is none."""
+        return self._last[-1] if self._last else 0
 
     def ranges(self) -> list[Range]:
         """The ranges in order."""
@@ -49,6 +58,10 @@ class SeqSet:
     def gaps(self) -> list[Range]:
         """The ranges missing between the first and the last number held."""
         return [(last + 1, following - 1) for last, following in zip(self._last, self._first[1:], strict=False)]
+
+    def _touched(self, first: int, last: int) -> tuple[int, int]:
+        """Which ranges, as a slice, overlap or adjoin `first` to `last`."""
+        return bisect_right(self._last, first - 2), bisect_right(self._first, last + 1)
 
     def __contains__(self, number: int) -> bool:
         at = bisect_right(self._first, number) - 1
