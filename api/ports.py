@@ -13,7 +13,8 @@ class SeriesInfo(NamedTuple):
 
     Attributes:
         id: a positive integer that never changes and is never used again.
-        first_ms, last_ms: times of its oldest and newest point.
+        first_ms: time of the oldest point that is still there as a sample; `last_ms` when retention has left none.
+        last_ms: time of its newest point, which stays known for ever.
         interval_ms: the time its newest point stands for, 0 when not known.
     """
 
@@ -40,13 +41,15 @@ class Bucket(NamedTuple):
         count: values in it whose quality is not FAIL.
         failed: values in it whose quality is FAIL; they are in no figure below.
         minimum, mean, maximum: over `count` values, None when count is 0. The mean of a circular quantity (degrees)
-            is the direction of the mean vector.
+            is the direction of the mean vector, None when the directions cancel out.
         total: the sum of the values, for quantities where that is what means something.
-        expected: values that the instrument's own interval calls for, None when it never said.
+        expected: values that the instrument's own interval calls for in the whole bucket: its width over the mean
+            interval of its values (failed ones too), rounded half up, at least 1; None when no value said its
+            interval. Completeness is min(1, count / expected).
     """
 
     start_ms: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     failed: int
     minimum: float | None
     mean: float | None
@@ -71,12 +74,26 @@ class SeriesStoreError(Exception):
 class SeriesStore(Protocol):
     """Where readings live. One writer, any number of readers in other processes."""
 
-    def write(self, points: Sequence[Point]) -> None:
-        """Store points durably; repeating a call changes nothing. Raises SeriesStoreError."""
+    def write(self, points: Sequence[Point]) -> int:
+        """Store points durably, all or none; repeating a call changes nothing.
+
+        Of the same key and time the last written counts.
+
+        Returns:
+            How many were left out because they are older than the samples that retention keeps.
+
+        Raises:
+            SeriesStoreError: nothing is stored.
+            ValueError: a value is not finite, or a time is before 1970; nothing is stored.
+        """
         ...
 
     def maintain(self, now_ms: int, budget_ms: int = 50) -> bool:
-        """Do a slice of upkeep (move, rollups, retention) of about `budget_ms`; True while more is waiting."""
+        """Do a slice of upkeep (move, rollups, retention) of about `budget_ms`; True while more is waiting.
+
+        Retention counts back from `now_ms` or from the newest point, whichever is earlier, so that a clock that runs
+        ahead deletes nothing.
+        """
         ...
 
     def series(
@@ -109,7 +126,7 @@ class SeriesStore(Protocol):
         """The first `limit` buckets that hold something and begin in start <= begin < end.
 
         Args:
-            width_ms: their width; a multiple of an hour is answered from rollups.
+            width_ms: their width; a multiple of an hour is answered from rollups, as far back as those are kept.
             offset_ms: the zone's offset from UTC: a bucket begins where (begin + offset_ms) % width_ms == 0, so that
                 a day begins at local midnight.
         """
