@@ -6,7 +6,20 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import BigInteger, Engine, ForeignKey, Index, Integer, LargeBinary, String, create_engine, event
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Double,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    create_engine,
+    event,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -14,7 +27,16 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Base(DeclarativeBase):
-    """All tables of the facts."""
+    """All tables of the facts; every constraint has a name, so that a migration can change it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "%(table_name)s_by_%(column_0_name)s",
+            "uq": "%(table_name)s_one_%(column_0_name)s",
+            "fk": "%(table_name)s_%(column_0_name)s_exists",
+            "pk": "%(table_name)s_key",
+        }
+    )
 
 
 class Site(Base):
@@ -23,8 +45,8 @@ class Site(Base):
     __tablename__ = "site"
     id: Mapped[str] = mapped_column(String(48), primary_key=True)
     title: Mapped[str] = mapped_column(String(120))
-    latitude: Mapped[float | None]
-    longitude: Mapped[float | None]
+    latitude: Mapped[float | None] = mapped_column(Double)
+    longitude: Mapped[float | None] = mapped_column(Double)
     created_ms: Mapped[int] = mapped_column(BigInteger)
 
 
@@ -35,8 +57,8 @@ class Device(Base):
     id: Mapped[str] = mapped_column(String(48), primary_key=True)
     site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), index=True)
     title: Mapped[str] = mapped_column(String(120))
-    latitude: Mapped[float | None]
-    longitude: Mapped[float | None]
+    latitude: Mapped[float | None] = mapped_column(Double)
+    longitude: Mapped[float | None] = mapped_column(Double)
     created_ms: Mapped[int] = mapped_column(BigInteger)
     revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
 
@@ -94,7 +116,10 @@ class Press(Base):
     """A press of a button."""
 
     __tablename__ = "press"
-    __table_args__ = (Index("press_by_button", "device", "button", "at_ms"),)
+    __table_args__ = (
+        Index("press_by_button", "device", "button", "at_ms"),
+        Index("press_by_time", "at_ms", "id"),
+    )
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site: Mapped[str] = mapped_column(String(48))
     device: Mapped[str] = mapped_column(String(48))
@@ -171,12 +196,24 @@ def transaction(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+@contextlib.contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """One consistent view of the facts, which waits for no writer and holds none up; nothing in it is committed."""
+    how = {_READING: True} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with Session(engine.execution_options(**how), expire_on_commit=False) as session:
+        yield session
+
+
+_READING = "simpul_reading"
+
+
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, below
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _sqlite_begin(connection: Any) -> None:
-    """Take the write lock at once: a transaction that reads first and writes later could not be retried."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _sqlite_begin(connection: Connection) -> None:
+    """Writers take the lock at once: a transaction that reads first and writes later could not be retried."""
+    reads = connection.get_execution_options().get(_READING, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
