@@ -140,8 +140,8 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
         outbox_bytes: what they take on disk.
         oldest_s: age of the oldest of them, 0 when there is none.
         stuck: messages sent three times or more without a receipt.
-        evicted: readings dropped by the byte or age cap since the outbox was made.
-        refused: readings that could not be written (disk full) since the outbox was made.
+        evicted: messages of readings dropped by the byte or age cap since the outbox was made; their numbers miss.
+        refused: messages of readings that could not be written (disk full) since then; they never had a number.
         sensors: every driver's state.
     """
 

@@ -1,0 +1,1 @@
+"""From the broker into the stores: decode, dedupe, route, commit, acknowledge, receipt; then forward."""
