@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from api import commands
+from api.access.registry import SCOPES
 from api.config import ConfigError, Settings, load, locate
 from api.errors import Problem
 from api.ports import SeriesStoreError
-from api.registry import SCOPES
 from broker.accounts import AccountsError
 
 Command = Callable[[Settings, argparse.Namespace], None]
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     plain: dict[str, tuple[Command, str]] = {
         "serve": (_serve, "answer the API and the pages"),
         "ingest": (_process("api.ingest.main"), "take what devices send, and store it"),
-        "worker": (_process("api.worker"), "carry readings into the series store, and tidy up"),
+        "worker": (_process("api.worker.main"), "carry readings into the series store, and tidy up"),
         "check-config": (_check_config, "say whether the settings can be used; touches nothing"),
     }
     for name, (run, says) in plain.items():

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from api import openapi, problems
-from api.access import Access
+from api.access.tokens import Access
 from api.clock import now_ms
 from api.config import Settings
-from api.context import Context
 from api.db import open_engine
-from api.live import Hub, Link
-from api.metrics import Metrics, NodeCollector
-from api.middleware import BodyLimit, Observed, SecurityHeaders
+from api.http import openapi, problems
+from api.http.context import Context
+from api.http.metrics import Metrics, NodeCollector
+from api.http.middleware import BodyLimit, Observed, SecurityHeaders
+from api.live.hub import Hub, Link
+from api.live.states import States
 from api.ports import SeriesStore
 from api.rest import devices, health, live, quantities, quarantine, readings, series, sites
 from api.series import open_store
 from api.services import discover
-from api.states import States
+from api.web import pages
 from broker.client import Login
 
 MAX_BODY = 65_536
@@ -102,9 +102,7 @@ def _route(app: FastAPI) -> None:
     app.include_router(guarded)
     app.include_router(openapi.router, prefix=openapi.PREFIX)
     app.include_router(health.router)
-    if importlib.util.find_spec("api.web.pages") is not None:
-        pages = importlib.import_module("api.web.pages")
-        app.include_router(pages.router)
+    app.include_router(pages.router)
 
 
 def _open_store(settings: Settings) -> SeriesStore:

@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 
-from api import migrations, registry
+from api import migrations
+from api.access import registry
 from api.clock import now_ms
 from api.config import Settings
 from api.db import Account, Contact, Device, Site, Token, open_engine, reading, transaction

@@ -20,8 +20,9 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from api import config, migrations, registry
-from api.access import Access
+from api import config, migrations
+from api.access import registry
+from api.access.tokens import Access
 from api.app import create_app
 from api.db import Base, open_engine, transaction
 from api.ports import Bucket, Sample, SeriesInfo, SeriesStoreError

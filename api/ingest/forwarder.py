@@ -40,6 +40,8 @@ class Forwarder:
         self._position = cursors.position(journal.id)
         self.points = 0
         """Forwarded since the start."""
+        self.too_old = 0
+        """Points since the start that are older than the store keeps."""
         self.skipped = 0
         """Rows since the start that the store refuses, or that cannot be read by this version."""
 
@@ -87,12 +89,18 @@ class Forwarder:
         if not points:
             return
         try:
-            self._store.write(points)
-            self.points += len(points)
+            self._put(points)
         except (SeriesStoreError, ValueError) as error:
             if getattr(error, "retryable", False):
                 raise
             self._one_by_one(batch, error)
+
+    def _put(self, points: Sequence[Point]) -> None:
+        left_out = self._store.write(points)
+        self.points += len(points) - left_out
+        if left_out:
+            self.too_old += left_out
+            _LOG.warning("%d readings are older than the series store keeps ([retention] raw_days)", left_out)
 
     def _one_by_one(self, batch: Sequence[tuple[Stored, list[Point]]], error: Exception) -> None:
         """Find the rows that the store will never take, so that they hold up no other.
@@ -102,8 +110,7 @@ class Forwarder:
         refused: list[tuple[Stored, str]] = []
         for row, points in batch:
             try:
-                self._store.write(points)
-                self.points += len(points)
+                self._put(points)
             except (SeriesStoreError, ValueError) as refusal:
                 if getattr(refusal, "retryable", False):
                     raise

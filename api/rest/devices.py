@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import select
 
-from api.answers import answer, documented, link
-from api.auth import Reader, visible_site
-from api.context import Parts
 from api.db import Account, Contact, Device, reading
-from api.devices import describe, state_of
-from api.parameters import CursorQuery, LimitQuery, SiteQuery, name, to_cursor
-from api.shapes import DevicePage
+from api.http.answers import answer, documented, link
+from api.http.auth import Reader, visible_site
+from api.http.context import Parts
+from api.http.parameters import CursorQuery, LimitQuery, SiteQuery, name, to_cursor
+from api.http.shapes import DevicePage
+from api.live.devices import describe, state_of
 
 router = APIRouter(tags=["registry"])
 

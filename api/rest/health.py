@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.answers import JSON
-from api.auth import Visitor, reader
-from api.context import Context, Parts
 from api.db import reading
 from api.errors import ForbiddenError
-from api.live import Hub
+from api.http.answers import JSON
+from api.http.auth import Visitor, reader
+from api.http.context import Context, Parts
+from api.live.hub import Hub
 from api.migrations import is_current
 from api.ports import SeriesStoreError
 from api.rest.live import hub

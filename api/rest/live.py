@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.auth import Reader, visible_device, visible_site
-from api.context import Parts
 from api.db import reading
-from api.live import Hub, Watcher
-from api.parameters import DeviceQuery, SiteQuery
+from api.http.auth import Reader, visible_device, visible_site
+from api.http.context import Parts
+from api.http.parameters import DeviceQuery, SiteQuery
+from api.live.hub import Hub, Watcher
 
 router = APIRouter(tags=["live"])
 

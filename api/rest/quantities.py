@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.answers import answer, documented
-from api.auth import Reader
-from api.shapes import QuantityItem, QuantityPage
+from api.http.answers import answer, documented
+from api.http.auth import Reader
+from api.http.shapes import QuantityItem, QuantityPage
 from broker.contract.quantities import QUANTITIES
 
 router = APIRouter(tags=["readings"])

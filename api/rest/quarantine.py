@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.answers import answer, documented, link, local
-from api.auth import Reader, visible_device, visible_site
-from api.context import Parts
 from api.db import Device, Quarantine, QuarantineCount, reading
-from api.parameters import CursorQuery, DeviceQuery, LimitQuery, ReasonQuery, SiteQuery, numbers, to_cursor
-from api.shapes import QuarantineItem, QuarantinePage
+from api.http.answers import answer, documented, link, local
+from api.http.auth import Reader, visible_device, visible_site
+from api.http.context import Parts
+from api.http.parameters import CursorQuery, DeviceQuery, LimitQuery, ReasonQuery, SiteQuery, numbers, to_cursor
+from api.http.shapes import QuarantineItem, QuarantinePage
 
 router = APIRouter(tags=["operations"])
 

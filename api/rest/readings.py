@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.access import Principal
-from api.answers import answer, documented, link, local
-from api.auth import Reader
-from api.context import Context, Parts
+from api.access.tokens import Principal
 from api.errors import NotFoundError
-from api.parameters import CursorQuery, FromQuery, LimitQuery, ToQuery, check_range, numbers, to_cursor
+from api.http.answers import answer, documented, link, local
+from api.http.auth import Reader
+from api.http.context import Context, Parts
+from api.http.parameters import CursorQuery, FromQuery, LimitQuery, ToQuery, check_range, numbers, to_cursor
+from api.http.shapes import BucketItem, BucketPage, RawItem, RawPage
 from api.ports import Bucket, Sample, SeriesInfo
 from api.rest.series import SERIES_EXAMPLE, series_item
-from api.shapes import BucketItem, BucketPage, RawItem, RawPage
 
 router = APIRouter(tags=["readings"])
 

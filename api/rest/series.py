@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 
-from api.access import Principal
-from api.answers import answer, documented, link, local
-from api.auth import Reader, visible_device, visible_site
-from api.context import Context, Parts
+from api.access.tokens import Principal
 from api.db import reading
 from api.freshness import stale_after_ms
-from api.parameters import (
+from api.http.answers import answer, documented, link, local
+from api.http.auth import Reader, visible_device, visible_site
+from api.http.context import Context, Parts
+from api.http.parameters import (
     CursorQuery,
     DeviceQuery,
     LimitQuery,
@@ -22,8 +22,8 @@ from api.parameters import (
     numbers,
     to_cursor,
 )
+from api.http.shapes import LatestItem, LatestPage, SeriesItem, SeriesPage
 from api.ports import Sample, SeriesInfo
-from api.shapes import LatestItem, LatestPage, SeriesItem, SeriesPage
 from broker.contract.quantities import QUANTITIES
 
 router = APIRouter(tags=["readings"])

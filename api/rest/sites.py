@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import select
 
-from api.answers import answer, documented, link
-from api.auth import Reader
-from api.context import Parts
 from api.db import Site, reading
-from api.parameters import CursorQuery, LimitQuery, name, to_cursor
-from api.shapes import SiteItem, SitePage
+from api.http.answers import answer, documented, link
+from api.http.auth import Reader
+from api.http.context import Parts
+from api.http.parameters import CursorQuery, LimitQuery, name, to_cursor
+from api.http.shapes import SiteItem, SitePage
 
 router = APIRouter(tags=["registry"])
 

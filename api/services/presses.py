@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
-from api.answers import answer, documented, link, local
-from api.auth import Reader, visible_device, visible_site
-from api.context import Parts
 from api.db import Press, reading
-from api.parameters import (
+from api.http.answers import answer, documented, link, local
+from api.http.auth import Reader, visible_device, visible_site
+from api.http.context import Parts
+from api.http.parameters import (
     ButtonQuery,
     CursorQuery,
     DeviceQuery,
@@ -25,7 +25,7 @@ from api.parameters import (
     numbers,
     to_cursor,
 )
-from api.shapes import PressItem, PressPage
+from api.http.shapes import PressItem, PressPage
 from api.spec import Arrival, Service
 from broker.contract.messages import Press as PressMessage
 from broker.contract.topics import PRESS

@@ -132,7 +132,11 @@ def _compare_points(expected: dict[tuple[str, ...], float], data_dir: Path, verd
     from api.series import open_store
 
     store = open_store(
-        f"sqlite:///{data_dir / 'series.db'}", raw_days=400, hourly_days=3650, day_offset_ms=7 * 3_600_000, read_only=True
+        f"sqlite:///{data_dir / 'series.db'}",
+        raw_days=400,
+        hourly_days=3650,
+        day_offset_ms=7 * 3_600_000,
+        read_only=True,
     )
     stored: dict[tuple[str, ...], float] = {}
     after = 0

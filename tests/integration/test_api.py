@@ -19,7 +19,7 @@ import httpx
 import pytest
 import uvicorn
 
-from api import registry
+from api.access import registry
 from api.app import create_app
 from api.db import transaction
 from api.serving import Server

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api import migrations, registry
+from api import migrations
+from api.access import registry
 from api.db import Contact, Press, Quarantine, QuarantineCount, open_engine, transaction
 from tests.node import NOW_MS, Node
 from tests.postgres import Postgres, postgres

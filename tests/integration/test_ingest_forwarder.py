@@ -31,6 +31,7 @@ class Shelf:
         self.calls = 0
         self.away = False
         self.refuses: set[float] = set()
+        self.keeps_from_ms = 0
 
     def write(self, points: Sequence[Point]) -> int:
         self.calls += 1
@@ -38,8 +39,9 @@ class Shelf:
             raise SeriesStoreError("connection refused", retryable=True)
         if self.refuses & {point.value for point in points}:
             raise SeriesStoreError("partial write", retryable=False)
-        self.points |= {(point.key, point.at_ms): point for point in points}
-        return 0
+        kept = [point for point in points if point.at_ms >= self.keeps_from_ms]
+        self.points |= {(point.key, point.at_ms): point for point in kept}
+        return len(points) - len(kept)
 
 
 @pytest.fixture
@@ -94,6 +96,16 @@ def test_a_step_takes_so_many_rows_and_says_that_more_wait(journal: Journal, tmp
     assert [forwards.step(), forwards.step()] == [True, False]
     assert len(shelf.points) == ROWS + 10
     assert forwards.lag(NOW_MS + 2000) == (0, 0.0)
+
+
+def test_readings_older_than_the_store_keeps_are_counted_apart(journal: Journal, tmp_path: Path) -> None:
+    """P4: nothing is left out without a word."""
+    fill(journal, 1.0, 2.0, 3.0)
+    shelf = Shelf()
+    shelf.keeps_from_ms = NOW_MS + 2
+    forwards = forwarder(tmp_path, shelf)
+    forwards.step()
+    assert (forwards.points, forwards.too_old, values(shelf)) == (2, 1, [2.0, 3.0])
 
 
 def test_a_store_that_is_away_loses_nothing(journal: Journal, tmp_path: Path) -> None:

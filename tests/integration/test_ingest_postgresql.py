@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from api.db import Contact, Inbox, Press, Quarantine, QuarantineCount
-from api.press_counts import PressCounts
 from api.series import open_store
-from api.upkeep import QuarantineLimit
+from api.worker.press_counts import PressCounts
+from api.worker.upkeep import QuarantineLimit
 from tests.integration.stores import Stores
 from tests.integration.test_ingest_intake import picky, receipt
 from tests.postgres import Postgres, postgres

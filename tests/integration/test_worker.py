@@ -12,10 +12,10 @@ from sqlalchemy import Engine, select
 from api.config import Retention, Settings
 from api.db import Cursor, Press, Quarantine, QuarantineCount, Token, WebSession, transaction
 from api.ports import SeriesStore, SeriesStoreError
-from api.press_counts import JOB, PressCounts
 from api.series import open_store
-from api.upkeep import SLICE, EndedSessions, QuarantineLimit
-from api.worker import Worker
+from api.worker.main import Worker
+from api.worker.press_counts import JOB, PressCounts
+from api.worker.upkeep import SLICE, EndedSessions, QuarantineLimit
 from broker.contract.series import Quality, SeriesKey
 from tests.brokers import Broker, device, servers
 from tests.clients import Client

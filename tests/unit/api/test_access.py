@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from api import registry
-from api.access import Principal, new_token
+from api.access import registry
+from api.access.tokens import Principal, new_token
 from api.db import Token, WebSession, reading, transaction
 from api.errors import TooManyAttemptsError, UnauthorizedError
 from tests.node import Node

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from api.__main__ import main
-from api.access import Access
+from api.access.tokens import Access
 from api.config import load
 from api.db import open_engine
 from broker import accounts

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from api import registry
+from api.access import registry
 from api.db import Contact, Press, Quarantine, QuarantineCount, Site, reading, transaction
-from api.parameters import to_cursor
+from api.http.parameters import to_cursor
 from api.ports import SeriesStoreError
 from tests.node import NOW_MS, Node
 

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from api.jobs import BACKOFF_S, Job, take_turns
 from api.stop import Stop
+from api.worker.jobs import BACKOFF_S, Job, take_turns
 
 
 class Step:

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from api import live, registry
+from api.access import registry
 from api.db import transaction
 from api.errors import UnavailableError
-from api.live import Event, Hub, Watcher
-from api.states import REGISTRY_MS, States
+from api.live import hub as live
+from api.live.hub import Event, Hub, Watcher
+from api.live.states import REGISTRY_MS, States
 from broker.contract.ids import device_id, site_id
 from broker.contract.messages import DeviceState, Latest, Value
 from broker.contract.topics import DEVICE, LATEST, Address, Kind

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from api import shapes
-from api.openapi import PATH
+from api.http import shapes
+from api.http.openapi import PATH
 from tests.node import Node
 
 SHAPES = {

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from api import registry
+from api.access import registry
+from api.access.registry import Place
 from api.db import Account, Device, transaction
 from api.errors import ConflictError, InvalidError, NotFoundError, Problem
-from api.registry import Place
 from broker import accounts
 from broker.contract.topics import Role
 from tests.node import Node

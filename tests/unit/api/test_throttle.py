@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.throttle import Throttle
+from api.access.throttle import Throttle
 
 
 def test_the_address_waits_for_the_rest_of_the_window_after_the_last_allowed_failure() -> None:

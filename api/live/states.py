@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Engine, select
 
-from api.answers import local
 from api.db import Account, Device, reading
-from api.devices import describe
-from api.shapes import LiveLatest, LiveValue
+from api.http.answers import local
+from api.http.shapes import LiveLatest, LiveValue
+from api.live.devices import describe
 from broker.contract.messages import DeviceState, Latest, Value
 from broker.contract.topics import Address
 

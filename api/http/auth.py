@@ -9,11 +9,11 @@ from fastapi import Depends, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.access import Principal
+from api.access.tokens import Principal
 from api.config import Settings
-from api.context import Parts
 from api.db import Device, Site
 from api.errors import ForbiddenError, NotFoundError, UnauthorizedError
+from api.http.context import Parts
 
 COOKIE = "simpul_session"
 

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.answers import local
 from api.errors import UnavailableError
-from api.shapes import LiveLink
+from api.http.answers import local
+from api.http.shapes import LiveLink
 from broker.client import Login, new_client
 from broker.contract.codec import decode
 from broker.contract.topics import DEVICE, LATEST, Address, parse, topic

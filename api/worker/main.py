@@ -15,13 +15,13 @@ from api.exposition import expose
 from api.ingest.cursors import Cursors
 from api.ingest.forwarder import Forwarder
 from api.ingest.journal import JournalDamagedError, JournalReader
-from api.jobs import Job, take_turns
 from api.ports import SeriesStore
-from api.press_counts import PressCounts
 from api.series import open_store
 from api.stop import Stop
-from api.upkeep import EndedSessions, QuarantineLimit
-from api.worker_metrics import WorkerCollector
+from api.worker.jobs import Job, take_turns
+from api.worker.metrics import WorkerCollector
+from api.worker.press_counts import PressCounts
+from api.worker.upkeep import EndedSessions, QuarantineLimit
 
 FORWARD_S = 1.0
 """Pause when a journal is forwarded to its end: a batch a second wears an SD card less than a row at a time, and live

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from api.access import new_token
+from api.access.tokens import new_token
 from api.config import Settings
 from api.db import Account, Device, Site, Token, WebSession, reading
 from api.errors import ConflictError, NotFoundError, invalid

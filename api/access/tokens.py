@@ -16,9 +16,9 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from api.access.throttle import Throttle
 from api.db import Token, WebSession, reading, transaction
 from api.errors import TooManyAttemptsError, UnauthorizedError
-from api.throttle import Throttle
 
 SESSION_MS = 30 * 86_400_000
 """A browser stays signed in for so long, or until its token ends."""

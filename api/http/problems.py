@@ -15,8 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api.errors import FieldError, Problem
+from api.http.shapes import ProblemDetails, ProblemField
 from api.ports import SeriesStoreError
-from api.shapes import ProblemDetails, ProblemField
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from api.access import Access
+from api.access.tokens import Access
 from api.config import Settings
 from api.ports import SeriesStore
 

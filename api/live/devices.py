@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from api.answers import local
 from api.db import Contact, Device
-from api.shapes import DeviceItem, Messages, Outbox, SensorState
+from api.http.answers import local
+from api.http.shapes import DeviceItem, Messages, Outbox, SensorState
 from broker.contract.codec import decode_as
 from broker.contract.errors import ContractError
 from broker.contract.messages import DeviceState, Heartbeat, Sensor, Status

@@ -9,10 +9,10 @@ import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 
-from api.answers import SCHEMAS, unpack_documented
 from api.errors import FieldError, InvalidError
-from api.problems import MEDIA_TYPE
-from api.shapes import ProblemDetails
+from api.http.answers import SCHEMAS, unpack_documented
+from api.http.problems import MEDIA_TYPE
+from api.http.shapes import ProblemDetails
 
 PREFIX = "/api/v1"
 PATH = f"{PREFIX}/openapi.json"

@@ -10,8 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api.ingest.forwarder import Forwarder, Lag
-from api.jobs import Job
-from api.upkeep import QuarantineLimit
+from api.worker.jobs import Job
+from api.worker.upkeep import QuarantineLimit
 
 
 class WorkerCollector(Collector):
@@ -34,13 +34,15 @@ class WorkerCollector(Collector):
             rows.add_metric([path.stem], lag.rows)
             age.add_metric([path.stem], lag.seconds)
         points = CounterMetricFamily("simpul_forward_points", "Points forwarded", labels=["journal"])
+        too_old = CounterMetricFamily("simpul_forward_too_old", "Points older than is kept", labels=["journal"])
         skipped = CounterMetricFamily("simpul_forward_skipped", "Journal rows passed over", labels=["journal"])
         for path, forwarder in list(self._forwarders.items()):
             points.add_metric([path.stem], forwarder.points)
+            too_old.add_metric([path.stem], forwarder.too_old)
             skipped.add_metric([path.stem], forwarder.skipped)
         failures = CounterMetricFamily("simpul_worker_failures", "Steps that failed", labels=["job"])
         for job in list(self._jobs):
             failures.add_metric([job.name], job.failures)
         deleted = CounterMetricFamily("simpul_quarantine_deleted", "Quarantine rows deleted for their number")
         deleted.add_metric([], self._quarantine.deleted)
-        yield from (rows, age, points, skipped, failures, deleted)
+        yield from (rows, age, points, too_old, skipped, failures, deleted)

@@ -1,0 +1,1 @@
+"""Who exists and who may: sites, devices, accounts, tokens, sessions."""

@@ -1,0 +1,1 @@
+"""The present state of every device, from the broker to whoever watches."""

@@ -1,0 +1,1 @@
+"""The process that carries readings on and tidies up."""
