@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from api.ingest.journal import Snapshot
-from api.ingest.outcome import Ledger, News
+from api.ingest.outcome import Ledger, News, Snapshot
 from api.ingest.screening import Screened
 from broker.contract import codec
 from broker.contract.messages import VERSION, DeviceState, Heartbeat, Latest, Status, Value

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from api.ingest.outcome import Ledger, Row, Stream
+from api.ingest.outcome import Ledger, Row, Snapshot, Stream
 from broker.contract.seqset import Range, SeqSet
 
 _SCHEMA = """
@@ -41,13 +41,6 @@ class JournalDamagedError(Exception):
     """The file cannot be used; the text says what to do."""
 
     retryable = False
-
-
-class Snapshot(NamedTuple):
-    """A device's newest values as an encoded `state/latest`."""
-
-    site: str
-    newest: bytes
 
 
 class Stored(NamedTuple):

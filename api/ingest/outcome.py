@@ -166,3 +166,10 @@ class Ledger:
             return 0, 0
         count = len(held)
         return count, held.highest - count
+
+
+class Snapshot(NamedTuple):
+    """A device's newest values as an encoded `state/latest`."""
+
+    site: str
+    newest: bytes

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.ingest.journal import Journal, JournalDamagedError, JournalError, JournalReader, Snapshot
-from api.ingest.outcome import Row
+from api.ingest.journal import Journal, JournalDamagedError, JournalError, JournalReader
+from api.ingest.outcome import Row, Snapshot
 from broker.contract.seqset import SeqSet
 from tests.integration.stores import fill_up, make_room
 from tests.unit.api.ingest.messages import DEVICE, EPOCH, NOW_MS
