@@ -23,7 +23,7 @@ from api.ingest.outcome import Incoming
 from api.ingest.screening import EARLIEST_MS
 from api.stop import Stop
 from broker.client import KEEPALIVE_S, RECONNECT_S, Login, new_client
-from broker.contract.topics import KINDS, Direction, Kind, Role, topic
+from broker.contract.topics import KINDS, PRESS, Direction, Kind, Role, topic
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,6 +44,10 @@ TELL_S = 0.05
 
 RETRY_S = (0.1, 5.0)
 """First and longest wait before a store that was away is asked again."""
+
+
+URGENT = f"/{PRESS.direction}/{PRESS.name}"
+"""How the topic ends of what somebody is waiting for."""
 
 
 class Delivery(NamedTuple):
@@ -76,6 +80,7 @@ class Subscriber:
         self._connection = 0
         self._packets = 0
         self._arrived: list[Delivery] = []
+        self._urgent = False
         self._held: list[Delivery] = []
         self._ready = False
         self._away = False
@@ -130,13 +135,13 @@ class Subscriber:
         return sock in readable
 
     def _read(self) -> None:
-        """Everything that has come, as long as it keeps coming, within the limits of a batch."""
+        """Everything that has come, as long as it keeps coming, within the limits of a batch; a press ends it."""
         end_s = time.monotonic() + self._read_s
         before = -1
         while self._packets != before and len(self._arrived) < BATCH and self._client.socket() is not None:
             before = self._packets
             self._client.loop_read()
-            if time.monotonic() > end_s:
+            if self._urgent or time.monotonic() > end_s:
                 break
 
     def _commit(self) -> None:
@@ -146,7 +151,7 @@ class Subscriber:
         if not batch:
             return
         waiting = [] if retry else self._held
-        self._arrived = []
+        self._arrived, self._urgent = [], False
         try:
             taken = self._intake.take(
                 [delivery.message for delivery in batch], now_ms(), ask_facts=retry or not self._held
@@ -224,6 +229,7 @@ class Subscriber:
             name = message.topic
         except UnicodeDecodeError:
             name = ""
+        self._urgent = self._urgent or name.endswith(URGENT)
         incoming = Incoming(name, message.payload, now_ms(), message.retain)
         self._arrived.append(Delivery(incoming, message.mid, message.qos, self._connection))
 

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from api.db import Press, reading
@@ -49,21 +49,25 @@ _EXAMPLE = {
 }
 
 
+_INSERT = insert(Press)
+
+
 def keep(session: Session, arrival: Arrival) -> None:
     """A press becomes a row; ingest's inbox sees to it that it becomes one only once (promise P2)."""
     press = arrival.message
     if not isinstance(press, PressMessage):
         raise TypeError(f"{arrival.kind} carries {type(press).__name__}")
-    session.add(
-        Press(
-            site=arrival.site,
-            device=arrival.device,
-            button=press.button,
-            at_ms=round(press.at * 1000),
-            received_ms=arrival.received_ms,
-            count=press.count,
-            clock=press.clock.value,
-        )
+    session.execute(
+        _INSERT,
+        {
+            "site": arrival.site,
+            "device": arrival.device,
+            "button": press.button,
+            "at_ms": round(press.at * 1000),
+            "received_ms": arrival.received_ms,
+            "count": press.count,
+            "clock": press.clock.value,
+        },
     )
 
 
