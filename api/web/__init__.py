@@ -1,0 +1,1 @@
+"""The pages: what the API says, shown to people, in their language, and honest about its age."""
