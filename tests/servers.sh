@@ -1,0 +1,25 @@
+#!/bin/sh
+# Installs the servers that the tests run against, from Debian's packages: where it is root; otherwise it says what
+# will be skipped. It starts none of them, and keeps a package from starting its service.
+set -eu
+missing=""
+PATH="$PATH:/usr/sbin"
+command -v mosquitto >/dev/null || missing="$missing mosquitto"
+command -v chromium >/dev/null || missing="$missing chromium"
+command -v chromedriver >/dev/null || missing="$missing chromium-driver"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+  echo "SKIPPED: tests that need:$missing (not root, or no apt). To run them: sudo apt install$missing"
+  [ -z "${CI:-}" ] || { echo "CI never skips: run as root, or install them beforehand"; exit 1; }
+  exit 0
+fi
+echo "Installing for the tests:$missing"
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+apt-get update -qq
+# shellcheck disable=SC2086
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
