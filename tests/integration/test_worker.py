@@ -148,6 +148,7 @@ def test_every_job_of_a_worker_runs_on_a_node_that_has_data(tmp_path: Path, stor
         0,
         {
             "simpul_forward_lag_rows", "simpul_forward_lag_seconds", "simpul_forward_points", "simpul_forward_skipped",
+            "simpul_forward_too_old",
             "simpul_worker_failures", "simpul_quarantine_deleted",
         },
     )  # fmt: skip
