@@ -78,13 +78,18 @@ class Station:
         return sum(reading.stale(now_ms) for reading in self.readings)
 
 
+LINE = 20.0
+"""Height of a name on the map, in its units."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A station's place on the map, in the map's units from its top left corner."""
+    """A station's place on the map, in its units from the top left corner, and on which side its name stands."""
 
     station: Station
     x: float
     y: float
+    name_left: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +156,26 @@ def chart(stations: Sequence[Station], *, width: float = 480, height: float = 32
         (width - 2 * margin) / max(high_x - low_x, 1e-9),
         (height - 2 * margin) / max(high_y - low_y, 1e-9),
     )
-    spots = tuple(
-        Spot(
-            station,
+    points = [
+        (
             round(width / 2 + (x - (low_x + high_x) / 2) * scale, 1),
             round(height / 2 + (y - (low_y + high_y) / 2) * scale, 1),
         )
-        for station, x, y in flat
+        for _, x, y in flat
+    ]
+    spots = tuple(
+        Spot(station, *point, name_left=_name_left(point, points, width))
+        for (station, _, _), point in zip(flat, points, strict=True)
     )
     return Map(width, height, spots)
+
+
+def _name_left(point: tuple[float, float], points: Sequence[tuple[float, float]], width: float) -> bool:
+    """Away from the nearest neighbour on the same line of text; towards the middle of the map when there is none."""
+    x, y = point
+    beside = [other - x for other, line in points if other != x and abs(line - y) < LINE]
+    nearest = min(beside, key=abs, default=width / 2 - x)
+    return nearest > 0 if beside else nearest < 0
 
 
 def _station(device: Device, place: str, values: Sequence[Latest]) -> Station:

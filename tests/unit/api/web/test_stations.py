@@ -99,6 +99,21 @@ def test_the_map_has_north_up_and_one_scale_in_both_directions() -> None:
     assert 230 < spots["north-east"].x - spots["south-west"].x < 240
 
 
+def test_names_of_neighbours_stand_on_their_outer_sides() -> None:
+    devices = [
+        device("west", latitude=39.987, longitude=116.287),
+        device("east", latitude=39.982, longitude=116.397),
+        device("north", latitude=40.328, longitude=116.628),
+    ]
+    drawn = chart(stations(devices, SITES, [value(one.id, "pm2_5") for one in devices]))
+    assert drawn is not None
+    assert {spot.station.device.id: spot.name_left for spot in drawn.spots} == {
+        "west": True,
+        "east": False,
+        "north": True,
+    }
+
+
 def test_there_is_no_map_of_fewer_than_two_places() -> None:
     found = stations([device("roof", latitude=-6.3, longitude=106.7)], SITES, [value("roof", "pm2_5")])
     assert chart(found) is None
