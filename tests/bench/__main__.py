@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import agent, bench_series, chain, press
+from tests.bench import agent, bench_series, chain, press, safeguards
 from tests.bench.table import Row, save, show
 
 GROUPS: dict[str, Callable[[], list[Row]]] = {
     "chain": chain.run,
+    "safeguards": safeguards.run,
     "press": press.run,
     "agent": agent.run,
     "series": lambda: [Row(**fields) for fields in bench_series.run(1)],

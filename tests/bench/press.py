@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from broker.client import Login, new_client
+from broker.client import Client, Login, new_client
 from broker.contract.topics import READINGS, RECEIPT, topic
 from edge import config, main
 from edge.clock import SystemClock
@@ -127,7 +127,7 @@ def _bare(node: WholeNode) -> list[float]:
     node.processes["ingest"].stop()
     password = (node.directory / "secrets" / "ingest").read_text().strip()
     responder = new_client(Login("127.0.0.1", node.broker.port, "ingest", password), clean=True)
-    responder.on_message = lambda client, _userdata, _message: client.publish(topic(SITE, "echo", RECEIPT), b"", 1)
+    responder.on_message = _echo
     password = (node.directory / "secrets" / "echo").read_text().strip()
     asker = new_client(Login("127.0.0.1", node.broker.port, "echo", password), clean=True)
     asker.on_message = lambda *_: answered.set()
@@ -150,6 +150,10 @@ def _bare(node: WholeNode) -> list[float]:
     node.processes["ingest"].start()
     until(lambda: node.broker.log.count("as ingest (") > 2, "ingest is connected again")
     return seconds
+
+
+def _echo(client: Client, _userdata: object, _message: object) -> None:
+    client.publish(topic(SITE, "echo", RECEIPT), b"", 1)
 
 
 @contextlib.contextmanager
