@@ -103,7 +103,9 @@ class Speech:
         return format_percent(int(share * 100 + 1e-9) / 100, locale=self.locale)  # 0.29 * 100 is 28.999999999999996
 
     def size(self, count: float) -> str:
-        """A number of bytes, in kB or MB."""
+        """A number of bytes, in B, kB or MB."""
+        if count < 1_000:
+            return f"{self.number(count, 0)} B"
         if count < 1_000_000:
             return f"{self.number(count / 1_000, 0 if count >= 10_000 else 1)} kB"
         return f"{self.number(count / 1_000_000, 1)} MB"

@@ -105,7 +105,8 @@ def test_a_plural_follows_the_language() -> None:
     assert ID.ngettext("%(count)s station", "%(count)s stations", 1200) == "1.200 stasiun"
 
 
-def test_sizes_are_told_in_kilobytes_and_megabytes() -> None:
+def test_sizes_are_told_in_bytes_kilobytes_and_megabytes() -> None:
     assert ID.size(1_430_000) == "1,4 MB"
-    assert ID.size(214) == "0,2 kB"
+    assert ID.size(214) == "214 B"
+    assert ID.size(2_140) == "2,1 kB"
     assert EN.size(65_536) == "66 kB"
