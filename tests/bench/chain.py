@@ -48,9 +48,11 @@ def run() -> list[Row]:
     """Every size of message, RUNS times, with the limits in between."""
     rows = []
     for readings, messages in MESSAGES.items():
-        chain, peer, sketch, raw = [], [], [], []
+        chain, peer, sketch, raw, wear = [], [], [], [], []
         for _ in range(RUNS):
-            chain.append(_through_ingest(readings, messages))
+            rate, written = _through_ingest(readings, messages)
+            chain.append(rate)
+            wear.append(written)
             peer.append(_through_subscriber(readings, messages))
             sketch.append(_through_sketch(readings, messages))
             raw.append(_raw(readings, messages))
@@ -65,16 +67,24 @@ def run() -> list[Row]:
                     median(chain) * readings, "readings/s", median(limit) * readings, words,
                     "beside the sketch" if limit is sketch else "")
             )  # fmt: skip
+        size = len(next(payloads("0" * 12, 1, 1, readings))) / readings
+        rows.append(
+            Row("durable readings through broker and ingest", f"{name}: written to disk by ingest, a reading",
+                median(wear) / readings, "B", size, "its share of the message itself")
+        )  # fmt: skip
     return rows
 
 
-def _through_ingest(readings: int, messages: int) -> float:
+def _through_ingest(readings: int, messages: int) -> tuple[float, float]:
+    """Messages a second, and bytes written to disk for each."""
     with _node("ingest") as node:
         node.processes["ingest"].start()
         until(lambda: "as ingest (" in node.broker.log, "ingest is connected")
         time.sleep(0.5)
         journal = node.directory / "journal-ingest.db"
-        return _rate(node, readings, messages, lambda: _last_id(journal))
+        before = _written(node.processes["ingest"].pid)
+        rate = _rate(node, readings, messages, lambda: _last_id(journal))
+        return rate, (_written(node.processes["ingest"].pid) - before) / (messages * PUBLISHERS)
 
 
 def _through_sketch(readings: int, messages: int) -> float:
@@ -178,6 +188,12 @@ def _paced(made: list[bytes], stored: Any) -> Iterator[bytes]:
         while number % 100 == 0 and number - stored.value // PUBLISHERS > AHEAD:
             time.sleep(0.002)
         yield payload
+
+
+def _written(pid: int) -> int:
+    """Bytes that the process has sent to the disk so far."""
+    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["write_bytes"])
 
 
 def _last_id(path: Path) -> int:
