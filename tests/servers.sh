@@ -8,6 +8,13 @@ command -v mosquitto >/dev/null || missing="$missing mosquitto"
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v chromedriver >/dev/null || missing="$missing chromium-driver"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
+command -v gcc >/dev/null || missing="$missing gcc"
+command -v make >/dev/null || missing="$missing make"
+command -v avr-gcc >/dev/null || missing="$missing gcc-avr"
+[ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
+[ -e /usr/lib/avr/include/avr/io.h ] || missing="$missing avr-libc"
+[ -e /usr/include/simavr/sim_avr.h ] || missing="$missing libsimavr-dev"
+[ -e /usr/include/libelf.h ] || missing="$missing libelf-dev"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   echo "SKIPPED: tests that need:$missing (not root, or no apt). To run them: sudo apt install$missing"
