@@ -20,6 +20,7 @@ VENDORS = "gpiozero lgpio smbus2 serial pymodbus sensirion_i2c_scd4x sensirion_i
 def test_the_files_are_the_names() -> None:
     assert names() == [
         "bme280",
+        "firmware_serial",
         "gpio_buttons",
         "modbus_station",
         "pms5003",
@@ -51,7 +52,7 @@ def test_names_are_known_without_importing_any_driver() -> None:
 
 @pytest.mark.parametrize("name", ["bme208", "", "_noise", "../config", "os", "__main__"])
 def test_an_unknown_driver_is_refused_with_those_there_are(name: str) -> None:
-    with pytest.raises(UnknownDriver, match=r"there are: bme280, gpio_buttons, .*, simulated$"):
+    with pytest.raises(UnknownDriver, match=r"there are: bme280, firmware_serial, gpio_buttons, .*, simulated$"):
         load(name)
 
 
