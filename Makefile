@@ -21,7 +21,7 @@ ENGINE ?= auto
 demo: .venv/ready-run  ## start the whole node with three replayed stations; prints the page's address and a token
 	@$(BIN)/python -m demo --dir "$(NODE)" --port $(PORT) --mqtt-port $(MQTT_PORT) --pace $(PACE) --engine $(ENGINE)
 
-test: .venv/ready-dev servers  ## run the tests (installs Mosquitto and Chromium by apt where it is root)
+test: .venv/ready-dev servers  ## run the tests (installs their servers by apt where it is root)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/ready-dev  ## formatting, lint, types, import rules, generated docs current
