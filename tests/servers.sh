@@ -5,6 +5,7 @@ set -eu
 missing=""
 PATH="$PATH:/usr/sbin"
 command -v mosquitto >/dev/null || missing="$missing mosquitto"
+command -v mosquitto_sub >/dev/null || missing="$missing mosquitto-clients"
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v chromedriver >/dev/null || missing="$missing chromium-driver"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"

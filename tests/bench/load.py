@@ -1,11 +1,10 @@
-"""A publisher and a subscriber that cost next to nothing: MQTT 3.1.1 packets read and written in blocks."""
+"""A publisher that costs next to nothing: MQTT 3.1.1 packets, written in blocks, acknowledgements counted."""
 
 from __future__ import annotations
 
 import socket
 import struct
 from collections.abc import Iterable
-from typing import Any
 
 WINDOW = 500
 """QoS 1 packets on their way at once; below Mosquitto's max_inflight_messages of our configuration."""
@@ -35,45 +34,6 @@ def _connected(port: int, account: str, password: str) -> socket.socket:
     if answer[:1] != b"\x20" or answer[3] != 0:
         raise ConnectionError(f"the broker answered {answer!r}")
     return sock
-
-
-class Drain:
-    """One connected account that takes what a filter matches at QoS 1, acknowledges it, and does nothing with it."""
-
-    def __init__(self, port: int, account: str, password: str, asked: str) -> None:
-        self._socket = _connected(port, account, password)
-        body = struct.pack("!H", 1) + _text(asked) + b"\x01"
-        self._socket.sendall(b"\x82" + _length(len(body)) + body)
-        self._socket.recv(5)
-
-    def run(self, received: Any) -> None:
-        """Count into `received.value`, for ever."""
-        buffer = bytearray()
-        while piece := self._socket.recv(262_144):
-            buffer += piece
-            at, answers = 0, bytearray()
-            while (packet := _packet(buffer, at)) is not None:
-                start, at = packet
-                if buffer[start[0]] >> 4 == 3:
-                    number_at = start[1] + 2 + struct.unpack_from("!H", buffer, start[1])[0]
-                    answers += b"\x40\x02" + buffer[number_at : number_at + 2]
-            del buffer[:at]
-            self._socket.sendall(answers)
-            received.value += len(answers) // 4
-
-
-def _packet(buffer: bytearray, at: int) -> tuple[tuple[int, int], int] | None:
-    """Where the whole packet at `at` begins, where its body begins, and where it ends; None when it is not whole."""
-    length, shift, place = 0, 0, at + 1
-    while True:
-        if place >= len(buffer):
-            return None
-        length |= (buffer[place] & 0x7F) << shift
-        place += 1
-        if buffer[place - 1] < 0x80:
-            break
-        shift += 7
-    return ((at, place), place + length) if place + length <= len(buffer) else None
 
 
 class Firehose:
